@@ -66,7 +66,7 @@ type Options struct {
 	// comes before: the name may be another process's meanwhile.
 	Await func(done <-chan struct{}) bool
 	// May, which may be nil, reports whether stanzas may be written: while it does not they wait, but for errors and answers
-	// to IQs, which nobody else gives.
+	// to IQs, which nobody else gives, and IQs are refused. It must not block, nor call the link.
 	May func() bool
 	// OnReplaced, which may be nil, is called when the server has ended a connection because
 	// another one has the name now. It must not block.

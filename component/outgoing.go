@@ -53,7 +53,7 @@ type outgoing struct {
 	suspects int
 	live     bool        // connected
 	may      func() bool // Options.May
-	held     bool        // it does not let items be written
+	withheld bool        // it does not let items be written
 	ended    bool        // only what is owed is taken
 	unsent   int         // errors that were sent at the end and found no room
 	gather   bool        // the write side waits a moment for more
@@ -83,17 +83,17 @@ func (q *outgoing) add(it *item, limit int) error {
 		}
 		return gateway.ErrBusy
 	}
-	if !it.keep && (!q.live || q.ended && !it.owed) {
-		q.mu.Unlock()
-		return gateway.ErrDown
-	}
 	if q.ended && !it.owed {
 		q.mu.Unlock()
 		return gateway.ErrBusy
 	}
+	if !it.keep && (!q.live || !it.owed && !q.allows()) { // it would come when nobody waits for it any more
+		q.mu.Unlock()
+		return gateway.ErrDown
+	}
 	q.items = append(q.items, it)
 	q.bytes += len(it.xml)
-	gather := q.gather && it.more
+	gather := q.gather && it.more || q.withheld && !it.owed
 	q.mu.Unlock()
 	if !gather {
 		q.poke()
@@ -131,11 +131,14 @@ func (q *outgoing) end() {
 		}
 	}
 	clear(q.items[len(kept):])
-	q.items = kept
+	q.items, q.suspects = kept, 0 // there is no later connection that they could end
 	q.signalIdle()
 	q.mu.Unlock()
 	q.poke()
 }
+
+// allows reports whether items may be written that are not owed.
+func (q *outgoing) allows() bool { return q.ended || q.may == nil || q.may() }
 
 // maxBreaks is how many connections may end with one and the same stanza alone
 // unconfirmed, without a stream error that says so, until the stanza counts as the
@@ -228,8 +231,9 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	if q.suspects > 0 {
 		upTo = 1
 	}
-	if q.held = false; q.written < upTo && !q.ended && q.may != nil && !q.may() {
-		upTo = q.hold(upTo)
+	if q.withheld = false; q.written < upTo && !q.allows() {
+		q.suspects = 0 // none of them is written
+		upTo = q.hold()
 	}
 	for ; q.written < upTo; q.written++ {
 		it := q.items[q.written]
@@ -245,27 +249,31 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	return buf
 }
 
-// hold lets what is owed go before the others, of those up to a number that are not written, and returns up to where
-// that is. q.mu is held.
-func (q *outgoing) hold(upTo int) int {
+// hold lets what is owed go before the others, of those that are not written, and returns up to where that is. q.mu is
+// held.
+func (q *outgoing) hold() int {
+	if !slices.ContainsFunc(q.items[q.written:], func(it *item) bool { return it.owed }) {
+		q.withheld = true
+		return q.written
+	}
 	var owed, others []*item
-	for _, it := range q.items[q.written:upTo] {
+	for _, it := range q.items[q.written:] {
 		if it.owed {
 			owed = append(owed, it)
 		} else {
 			others = append(others, it)
 		}
 	}
-	q.held = len(others) > 0
+	q.withheld = len(others) > 0
 	copy(q.items[q.written:], append(owed, others...))
 	return q.written + len(owed)
 }
 
-// isHeld reports whether the last take has held items.
-func (q *outgoing) isHeld() bool {
+// withholds reports whether the last take has held items.
+func (q *outgoing) withholds() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.held
+	return q.withheld
 }
 
 // unreturned counts the errors that were sent at the end and are not confirmed, and those of them that are in the

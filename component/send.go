@@ -17,7 +17,8 @@ import (
 // of the link, so it must not wait: with nil when the server has accepted the
 // stanza, with gateway.ErrDown when an IQ's connection is lost. Messages and presence
 // stay queued over reconnects, in order, with the same id.
-// Errors: gateway.ErrBusy over the bound, and after Stay; gateway.ErrDown for an IQ without a connection.
+// Errors: gateway.ErrBusy over the bound, and after Stay; gateway.ErrDown for an IQ without a connection, or while
+// Options.May says no.
 func (l *Link) Send(s *stanza.Stanza, done func(error)) error {
 	return l.send(s, done, s.Kind != stanza.IQ, false)
 }
@@ -45,8 +46,8 @@ func (l *Link) send(s *stanza.Stanza, done func(error), keep, more bool) error {
 	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, last: l.isLast(s), owed: isOwed(s), done: done}, softBytes)
 }
 
-// isOwed reports whether a stanza is one that somebody waits for whose own came over this link: an error, or the answer to
-// an IQ.
+// isOwed reports whether a stanza answers one that came over this link, and whose sender waits for it: an error, or the
+// result of an IQ.
 func isOwed(s *stanza.Stanza) bool {
 	return s.Type == "error" || s.Kind == stanza.IQ && s.Type == "result"
 }

@@ -86,6 +86,24 @@ func TestOneMarkerForManyStanzas(t *testing.T) {
 	}
 }
 
+// A marker that is lost, as with a connection that had the name too and has ended, is asked for again long before the
+// connection counts as silent.
+func TestMarkerIsMissing(t *testing.T) {
+	f := connect(t, component.Options{Keepalive: time.Hour})
+	f.srv.SwallowMarkers(true)
+	done := make(chan error, 1)
+	require.NoError(t, f.Send(message("1", "u@example.com"), func(err error) { done <- err }))
+	f.srv.ExpectID("1")
+	componenttest.Eventually(t, "another marker", func() bool { return f.Counters.Markers.Load() > 1 })
+	f.srv.SwallowMarkers(false)
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		t.Error("it is not confirmed")
+	}
+}
+
 // What was written and not confirmed when the connection broke is sent again,
 // in order and with the same ids; so is what came meanwhile.
 func TestUnconfirmedIsSentAgain(t *testing.T) {

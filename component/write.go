@@ -68,7 +68,7 @@ func (c *connection) write(stop <-chan struct{}) error {
 			ping = true // if one is missing, another shows whether others are too
 		}
 		buf = l.out.take(buf[:0], ping, &l.Counters)
-		if l.out.isHeld() {
+		if l.out.withholds() {
 			gathered.Reset(holdTime)
 		}
 		if len(buf) == 0 {

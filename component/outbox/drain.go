@@ -33,7 +33,7 @@ const (
 // Start starts sending the stored stanzas, those of earlier processes first. stop
 // ends it; unconfirmed stanzas stay in the store.
 func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
-	if o.began, err = o.store.Outbox().Mark(ctx); err != nil {
+	if o.mark, err = o.store.Outbox().Mark(ctx); err != nil {
 		return nil, err
 	}
 	n, bytes, err := o.store.Outbox().Load(ctx, o.link.Domain().String())
@@ -161,31 +161,37 @@ func (o *Outbox) land(weight int) {
 
 // arrive counts a record that the store hands out, and reports whether it is to be sent. It is not if it was read before, as
 // the store hands out records again after it was reopened, nor if nobody was told that it is stored: an earlier
-// process was stopped and has put it late, or it was sent and is not removed yet. Such a one would come out of order.
+// process was stopped, and has put it late, or this one could not say whether it is stored. It would come out of order.
 func (o *Outbox) arrive(d *store.OutgoingDelivery) bool {
 	o.mu.Lock()
-	more := 0
+	more, bytes := 0, 0
 	switch {
-	case o.has[d.ID]:
+	case o.read[d.ID]:
 		o.mu.Unlock()
 		return false
-	case o.own[d.ID]: // those of earlier processes are all before it
-		delete(o.own, d.ID)
-		more, o.left = -o.left, 0
-	case d.Place > o.began:
+	case o.finished.Contains(d.ID):
 		o.mu.Unlock()
-		o.log.Debug("outbox stanza discarded", zap.String("reason", "nobody was told that it is stored"), zap.String("record", d.ID))
+		o.acknowledge(d)
+		return false
+	case o.unread[d.ID]: // those of earlier processes are all before it
+		delete(o.unread, d.ID)
+		more, o.left = -o.left, 0
+	case d.Place > o.mark:
+		o.mu.Unlock()
+		o.Late.Add(1)
+		o.log.Warn("outbox stanza discarded", zap.String("reason", "nobody was told that it is stored"), zap.String("record", d.ID))
 		o.acknowledge(d)
 		return false
 	case o.left > 0:
 		o.left--
 	default:
-		more = 1
+		more, bytes = 1, len(d.Stanza)
 	}
-	o.has[d.ID] = true
+	o.read[d.ID] = true
+	o.waiting.Add(int64(more)) // before a Send looks
 	o.mu.Unlock()
 	if more != 0 {
-		o.change(more, 0)
+		o.change(0, int64(bytes))
 	}
 	return true
 }

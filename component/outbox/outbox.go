@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
@@ -27,6 +28,9 @@ import (
 
 // storeTimeout bounds one write to the store.
 const storeTimeout = 10 * time.Second
+
+// maxFinished is how many records are remembered that were removed: more than the store hands out at a time.
+const maxFinished = 4 * store.MaxOutgoing
 
 // Outbox is the outbox of one component.
 type Outbox struct {
@@ -40,16 +44,18 @@ type Outbox struct {
 	bytes   atomic.Int64 // of these, about
 
 	mu       sync.Mutex
-	sent     map[string]*flight // by record: stored stanzas that the link has too
-	own      map[string]bool    // records that this process puts or has put, and has not read
-	has      map[string]bool    // records that were read and not removed
-	left     int                // records of earlier processes that are not read yet, at most
-	began    uint64             // place behind which an earlier process can have put nothing that counts
-	charged  map[string]charge  // by record: its part of a caller's share
-	underway int                // bytes of stored stanzas that the link has and the server has not confirmed
-	landing  chan struct{}      // underway has become less
+	sent     map[string]*flight               // by record: stored stanzas that the link has too
+	unread   map[string]bool                  // records that this process puts or has put, and has not read
+	read     map[string]bool                  // records that were read and not removed
+	finished *simplelru.LRU[string, struct{}] // the last records that were removed: the store may hand them out once more
+	left     int                              // records of earlier processes that are not read yet, at most
+	mark     uint64                           // place behind which an earlier process can have put nothing that counts
+	charged  map[string]charge                // by record: its part of a caller's share
+	underway int                              // bytes of stored stanzas that the link has and the server has not confirmed
+	landing  chan struct{}                    // underway has become less
 
 	Expired atomic.Int64
+	Late    atomic.Int64 // records that were discarded, since nobody was told that they are stored
 
 	// Shares, if not nil, limits how much each caller may store. Set it before
 	// Start. Several outboxes may use the same Shares.
@@ -94,7 +100,8 @@ type flight struct {
 // New returns the outbox of a link. wait is how long Send waits for the server's
 // confirmation before it stores the stanza. Stanzas older than maxAge expire.
 func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *zap.Logger) *Outbox {
-	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), own: make(map[string]bool), has: make(map[string]bool), charged: make(map[string]charge), landing: make(chan struct{}, 1)}
+	finished, _ := simplelru.NewLRU[string, struct{}](maxFinished, nil) // fails only for size 0
+	return &Outbox{finished: finished, link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), unread: make(map[string]bool), read: make(map[string]bool), charged: make(map[string]charge), landing: make(chan struct{}, 1)}
 }
 
 // Waiting returns how many stanzas are stored and unconfirmed.
@@ -169,7 +176,7 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 	err := errShare
 	if o.Shares.Take(caller, c.size) {
 		o.mu.Lock()
-		o.charged[id], o.own[id] = c, true
+		o.charged[id], o.unread[id] = c, true
 		o.mu.Unlock()
 		err = o.put(ctx, id, s)
 	}
@@ -177,10 +184,10 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 		return gateway.Queued, nil
 	}
 	o.mu.Lock()
-	arrived := err != errShare && !o.own[id] // it is stored after all, and is sent
+	arrived := err != errShare && !o.unread[id] // it is stored after all, and is sent
 	if !arrived {
 		delete(o.sent, id)
-		delete(o.own, id)
+		delete(o.unread, id)
 	}
 	o.mu.Unlock()
 	if !arrived {
@@ -240,7 +247,8 @@ func (o *Outbox) landed(f *flight, err error) {
 func (o *Outbox) remove(d *store.OutgoingDelivery) {
 	o.mu.Lock()
 	delete(o.sent, d.ID)
-	delete(o.has, d.ID)
+	delete(o.read, d.ID)
+	o.finished.Add(d.ID, struct{}{})
 	o.mu.Unlock()
 	o.release(d.ID)
 	o.acknowledge(d)

@@ -21,7 +21,7 @@ type linkMetrics struct {
 	stanzas, markers, problems               family
 	unconfirmed, unconfirmedBytes, confirmed family
 	pending, answered, unanswered            family
-	outboxWaiting, outboxExpired             family
+	outboxWaiting, outboxExpired, outboxLate family
 	bounces, watches, pairs, tooOften        family
 }
 
@@ -43,6 +43,7 @@ func newLinkMetrics(from *Sources) *linkMetrics {
 	m.unanswered = m.counter("iq_unanswered_total", "Our IQs without an answer in time, or whose connection broke.", "component")
 	m.outboxWaiting = m.gauge("outbox_waiting_stanzas", "Stanzas on disk that wait for the XMPP server.", "component")
 	m.outboxExpired = m.counter("outbox_expired_total", "Stanzas of the outbox that exceeded outbox.max_age and became dead letters.", "component")
+	m.outboxLate = m.counter("outbox_late_total", "Stanzas that a replica stored too late, when another one had taken over, and told nobody of: they are not sent.", "component")
 	m.bounces = m.counter("bounces_total", "Errors of messages and presence that came back: awaited (before the caller was answered) or late.", "outcome")
 	m.watches = m.gauge("bounce_watches", "Stanzas being sent whose error stanzahook watches for; at most 10000.")
 	m.pairs = m.gauge("self_send_pairs", "Pairs of our own addresses between which callers have sent; at most 10000.")
@@ -79,6 +80,7 @@ func (m *linkMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.unanswered.count(ch, c.Unanswered.Load(), domain)
 		m.outboxWaiting.count(ch, int64(m.from.Outboxes[domain].Waiting()), domain)
 		m.outboxExpired.count(ch, m.from.Outboxes[domain].Expired.Load(), domain)
+		m.outboxLate.count(ch, m.from.Outboxes[domain].Late.Load(), domain)
 	}
 	pairs, refused := m.from.SelfSends()
 	m.pairs.count(ch, int64(pairs))
