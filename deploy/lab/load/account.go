@@ -161,7 +161,7 @@ func (a *arrivals) came(n int, id string) {
 		return
 	case other && n < last:
 		a.disorder++
-		a.problems = append(a.problems, fmt.Sprintf("%d came first after %d, at %s", n, last, time.Now().Format(clock)))
+		a.problems = append(a.problems, fmt.Sprintf("%d came first after %d", n, last))
 		a.late = append(a.late, n, last)
 	}
 	a.ids[n] = id
