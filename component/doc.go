@@ -15,7 +15,7 @@
 //  3. Each pending request is keyed by peer and id, the table is bounded, and every way
 //     out (answer, deadline, lost connection, full table) has its own error.
 //  4. A stanza leaves memory only when it is answered, stored, or confirmed by the
-//     server.
+//     server, or when another process has the name by now ([Link.Stay]).
 //
 // [Link.Run] dials, shakes hands, serves the connection to its end, waits and begins
 // again.
@@ -28,9 +28,16 @@
 // full JID of its own domain. When the server delivers the marker back, it has accepted
 // everything written before it. One marker is open at a time; the next one goes with the
 // first write after it came back. An idle link sends one per keepalive, which is also how
-// it notices a dead connection. If a marker does not come back, others follow it: when a
+// it notices a dead connection. If a marker does not come back, others follow it, one each half second: when a
 // later one returns and the earlier did not, another connection uses our name (servers
 // keep order); when none does and nothing else comes either, the connection is dead.
+//
+// # Another process with the name
+//
+// Of several replicas one has the name. While it cannot say that it still is the one (Options.May), it writes nothing but
+// answers to what it has read; what is said in the name of bots could come behind what the next one says.
+//
+// # What is sent again
 //
 // A stanza over which the server closes the stream would be sent again with every
 // connection, and end it. So after such an end the unconfirmed stanzas go out one by
