@@ -57,16 +57,16 @@ func (c *connection) read(raw string) error {
 // dispatch hands a stanza to the request, or the handler, that it is for.
 func (l *Link) dispatch(s *stanza.Stanza) {
 	if ours, astray := l.out.marked(s, &l.Counters); ours {
-		if astray {
-			l.state.markerAstray()
-		} else {
+		switch {
+		case !astray:
 			l.state.markerBack()
+		case l.state.age() > steady: // before, it may have gone to a connection of before, which ends
+			l.state.markerAstray()
 		}
 		return
 	}
 	if foreignMarker(s) {
-		// One that an earlier process left behind is no sign of another connection.
-		if l.state.age() > steady {
+		if l.state.age() > steady { // before, an earlier process may have left it behind
 			l.state.markerAstray()
 		}
 		return

@@ -102,6 +102,10 @@ func TestMarkerIsMissing(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Error("it is not confirmed")
 	}
+	// It says nothing of the name: the server may not have noticed the end of the connection before.
+	if st := f.Status(); st.State != component.Up {
+		t.Errorf("the link is %s: %s", st.State, st.Reason)
+	}
 }
 
 // What was written and not confirmed when the connection broke is sent again,
