@@ -117,7 +117,7 @@ func (q *outgoing) connected(breakup func()) {
 }
 
 // end drops what is not written, and takes nothing any more, but for what is owed: the name is another process's by
-// now, and what this one writes late would come out of order. Nobody is told: whoever waits knows as much as if this
+// now, and what this one writes late would come out of order. No callback is called: whoever waits knows as much as if this
 // process were killed.
 func (q *outgoing) end() {
 	q.mu.Lock()

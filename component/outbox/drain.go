@@ -160,7 +160,7 @@ func (o *Outbox) land(weight int) {
 }
 
 // arrive counts a record that the store hands out, and reports whether it is to be sent. It is not if it was read before, as
-// the store hands out records again after it was reopened, nor if nobody was told that it is stored: an earlier
+// the store hands out records again after it was reopened, nor if it was not reported as stored: an earlier
 // process was stopped, and has put it late, or this one could not say whether it is stored. It would come out of order.
 func (o *Outbox) arrive(d *store.OutgoingDelivery) bool {
 	o.mu.Lock()
@@ -179,7 +179,7 @@ func (o *Outbox) arrive(d *store.OutgoingDelivery) bool {
 	case d.Place > o.mark:
 		o.mu.Unlock()
 		o.Late.Add(1)
-		o.log.Warn("outbox stanza discarded", zap.String("reason", "nobody was told that it is stored"), zap.String("record", d.ID))
+		o.log.Warn("outbox stanza discarded", zap.String("reason", "it was not reported as stored"), zap.String("record", d.ID))
 		o.acknowledge(d)
 		return false
 	case o.left > 0:

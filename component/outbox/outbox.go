@@ -55,7 +55,7 @@ type Outbox struct {
 	landing  chan struct{}                    // underway has become less
 
 	Expired atomic.Int64
-	Late    atomic.Int64 // records that were discarded, since nobody was told that they are stored
+	Late    atomic.Int64 // records that were discarded, since they were not reported as stored
 
 	// Shares, if not nil, limits how much each caller may store. Set it before
 	// Start. Several outboxes may use the same Shares.
